@@ -97,11 +97,20 @@ interface Pending {
 /** Of another program, as long as ours. */
 const stranger = (size: number): Buffer => content(size, 7);
 
+/** What a store is like. */
+interface Place {
+  /** The bytes of a part. Writes of `Step`s grow with it. Default {@link part}. */
+  readonly partSize: number;
+  /** Whether Complete may leave parts out; otherwise nothing is persisted. Default `true`. */
+  readonly subset: boolean;
+}
+
 /**
  * A caller with a log of checkpoints. Zombies are files of processes that were thought dead: they go on.
  */
 export class Model {
   readonly #store: ObjectStore;
+  readonly #place: Place;
   readonly #failingStore: ObjectStore;
   #fails: { after: number; readonly when: 'before' | 'after' } | undefined;
   /** Requests that got no answer. */
@@ -115,8 +124,9 @@ export class Model {
   readonly #pending: Pending[] = [];
   readonly #zombies: RecoverableFile[] = [];
 
-  constructor(store: ObjectStore) {
+  constructor(store: ObjectStore, place: Place = { partSize: part, subset: true }) {
     this.#store = store;
+    this.#place = place;
     this.#failingStore = decorate(store, (_, run) => {
       const fails = this.#fails;
       if (fails === undefined || fails.after-- > 0) return run;
@@ -124,7 +134,7 @@ export class Model {
       this.#failures++;
       return failing(run, fails.when);
     });
-    this.#writer = writerOn(this.#failingStore);
+    this.#writer = this.#newWriter();
   }
 
   async run(step: Step): Promise<void> {
@@ -135,9 +145,10 @@ export class Model {
       case 'write':
         return this.#attempt(async () => {
           const { open } = await this.#current();
-          await open.write(content(step.size, open.size));
+          await open.write(content(step.size * this.#unit, open.size));
         });
       case 'persist':
+        if (!this.#place.subset) return;
         return this.#attempt(async () => {
           const { open, name } = await this.#current();
           const earlier = this.#durable;
@@ -163,7 +174,7 @@ export class Model {
       case 'zombie':
         for (const zombie of this.#zombies) {
           // It has reached its checkpoint, but the log is not its own any more.
-          await zombie.write(content(2 * part, zombie.size + 1)).catch(() => undefined);
+          await zombie.write(content(2 * this.#place.partSize, zombie.size + 1)).catch(() => undefined);
           await zombie.persist().catch(() => undefined);
         }
         return;
@@ -194,6 +205,15 @@ export class Model {
     expect(tails.length).toBeLessThanOrEqual(left + (this.#zombies.length + this.#failures) * 20);
   }
 
+  get #unit(): number {
+    return this.#place.partSize / part;
+  }
+
+  #newWriter(): RecoverableWriter {
+    const { partSize, subset } = this.#place;
+    return writerOn(this.#failingStore, subset, undefined, partSize);
+  }
+
   async #current(): Promise<{ readonly open: RecoverableFile; readonly name: string }> {
     const name = `${this.#files}`;
     if (this.#file === undefined) this.#files++;
@@ -220,7 +240,7 @@ export class Model {
 
   /** A new process: it has only the log. */
   #restart(): void {
-    this.#writer = writerOn(this.#failingStore);
+    this.#writer = this.#newWriter();
     this.#file = undefined;
     const { state, size, name } = this.#durable ?? {};
     if (state !== undefined && size !== undefined && name !== undefined)

@@ -17,11 +17,16 @@ export const part = 8;
 /** Waits take no time. */
 const immediate: Clock = { ...systemClock, after: (_, work) => systemClock.yield(work) };
 
-/** A writer of `memory://lake/out/` on a store with small parts. `tails`: the URI of their folder. */
-export function writerOn(store: ObjectStore, completeSubset = true, tails?: string): RecoverableWriter {
+/** A writer of `memory://lake/out/` on any store. `tails`: the URI of their folder. */
+export function writerOn(
+  store: ObjectStore,
+  completeSubset = true,
+  tails?: string,
+  partSize = part,
+): RecoverableWriter {
   const stores = createStores({
     schemes: { memory: () => store },
-    capabilities: () => of({ conditionalPut: true, completeSubset, minimumPartSize: part }),
+    capabilities: () => of({ conditionalPut: true, completeSubset, minimumPartSize: partSize }),
   });
   return new FolderWriter(
     stores.open('memory://lake/out/'),
@@ -30,7 +35,7 @@ export function writerOn(store: ObjectStore, completeSubset = true, tails?: stri
       clock: immediate,
       random: () => 0.5,
       allow: unlimited,
-      partSize: part,
+      partSize,
       inFlight: 2,
       inlineTail: 2,
       onClose: () => undefined,
