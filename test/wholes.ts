@@ -302,7 +302,7 @@ export const wholes: readonly Whole[] = [
   },
   {
     files:
-      'sources/{coveredKeys,fetchedObject,fetcher,filesPosition,filesReader,filesSettings,laterObjects,listed,listedPosition,listedRoot,malformedRecords,objectBytes,objectReader,openObject,openObjects,pinnedRange,place,position,preview,resumedObjects,slicer,splitBytes,splitObjects,uriOwners}.ts',
+      'sources/{coveredKeys,fetchedObject,fetcher,filesPosition,filesReader,filesSettings,laterObjects,listed,listedPosition,listedRoot,malformedRecords,objectBytes,objectReader,openObject,openObjects,pinnedRange,place,position,preview,resumedObjects,slicer,splitBytes,splitObjects,uriOwners,vanished}.ts',
     by: 'sources/files.test.ts',
     because: 'Parts of one source.',
   },
@@ -317,7 +317,7 @@ export const wholes: readonly Whole[] = [
     because: 'Parts of one discovery.',
   },
   {
-    files: 'sources/{endlessPolls,standstill}.ts',
+    files: 'sources/{durablePositions,endlessPolls,standstill}.ts',
     by: 'sources/pump.test.ts',
     because: 'Parts of the pump.',
   },
