@@ -1,6 +1,7 @@
 import { createJob, fileSink, ndjson, silentLogger, type JobEvent } from 'millrace';
-import { createMemoryStore } from 'millrace/stores';
+import { createMemoryStore, decorate, StoreError } from 'millrace/stores';
 import { delayed, SimulatedClock } from 'millrace/testing';
+import { Subject, throwError } from 'rxjs';
 import { filesSource } from '../../src/sources/files.js';
 import { effort } from '../support/effort.js';
 import { minimumPartSize } from './pipeline.js';
@@ -22,6 +23,8 @@ function live(
   readonly read: number[];
   readonly stayed: number[];
   readonly failures: unknown[];
+  /** Listings that failed and are retried. */
+  readonly refused: number;
   readonly progress: Extract<JobEvent, { type: 'progress' }> | undefined;
 } {
   const random = seeded(seed);
@@ -31,8 +34,11 @@ function live(
   const current = new Map<string, number>();
   const uploads: { key: string; uploadId: string; begun: number }[] = [];
   const body = (): Buffer => Buffer.from(`{"n":${++versions}}\n`);
+  const hints = new Subject<string>();
   const change = (): void => {
     const key = `in/${between(random, 0, 150)}`;
+    // Some come before the object, some late, some twice or not at all.
+    if (random() < 0.3) hints.next(pick(random, [key, `memory://lake/${key}`, 'in/none', 'elsewhere']));
     const kind = random();
     if (kind < 0.5) {
       now(world.put(key, body()));
@@ -50,9 +56,16 @@ function live(
     }
   };
   const failures: unknown[] = [];
+  let refused = 0;
+  /** Until then, no listing of the input is answered. */
+  let outage = 0;
   let progress: ReturnType<typeof live>['progress'];
   const start = (at: number | undefined): SimulatedProcess => {
-    const network = delayed(world, { clock, before: () => between(random, 0, 30) });
+    const refusing = decorate(world, ({ method, key }, run) => {
+      if (method !== 'list' || key !== 'in/' || clock.now() >= outage) return run;
+      return throwError(() => new StoreError('Unavailable', 'The server does not answer.'));
+    });
+    const network = delayed(refusing, { clock, before: () => between(random, 0, 30) });
     const when = pick(random, ['before', 'after'] as const);
     const process = new SimulatedProcess(
       network,
@@ -69,11 +82,12 @@ function live(
     job.events$.subscribe((event: JobEvent) => {
       if (event.type === 'failed') failures.push(event.error);
       if (event.type === 'progress') progress = event;
+      if (event.type === 'discovery-failed') refused++;
     });
     // A run may read more or fewer objects at the same time than the one before it.
     const parallelism = between(random, 1, 5);
     const splits = split === undefined ? {} : { splits: { size: between(random, 1, split) } };
-    const discover = { every: '2s', changed: 'read', longestUpload: '5m' } as const;
+    const discover = { every: '2s', hints, changed: 'read', longestUpload: '5m' } as const;
     const leaf = job
       .source(
         'in',
@@ -93,10 +107,12 @@ function live(
     const process = start(between(random, 10, 1500));
     for (let n = 0; n < 60 && process.state === 'running'; n++) {
       change();
+      if (random() < 0.05) outage = clock.now() + between(random, 0, 2 * minute);
       clock.advance(pick(random, [10, 200, 3000, 20_000]));
     }
     process.kill();
   }
+  outage = 0;
   const last = start(undefined);
   clock.advance(minute);
   last.kill();
@@ -106,12 +122,12 @@ function live(
       .filter((line) => line !== '')
       .map((line) => (JSON.parse(line) as { n: number }).n),
   );
-  return { read: read.sort((a, b) => a - b), stayed: [...current.values()], failures, progress };
+  return { read: read.sort((a, b) => a - b), stayed: [...current.values()], failures, refused, progress };
 }
 
-test('a continuous job over a bucket that changes all the time, with crashes, reads each version exactly once', () => {
+test('a continuous job over a bucket that changes all the time, with hints, crashes and listings that fail, reads each version exactly once', () => {
   for (let seed = 1; seed <= effort(2, 12); seed++) {
-    const { read, stayed, failures, progress } = live(seed);
+    const { read, stayed, failures, refused, progress } = live(seed);
     expect([seed, failures]).toEqual([seed, []]);
     expect([seed, read]).toEqual([seed, [...new Set(read)]]);
     expect([seed, stayed.filter((version) => !read.includes(version))]).toEqual([seed, []]);
@@ -122,6 +138,7 @@ test('a continuous job over a bucket that changes all the time, with crashes, re
       { listed: count, read: count, left: none, complete: true },
     ]);
     expect(progress?.lag?.oldestMs).toBeUndefined();
+    expect(refused).toBeGreaterThan(0);
   }
 });
 
