@@ -12,7 +12,7 @@ export interface WholeObject {
 }
 
 /** Options of {@link whole}. */
-export interface WholeOptions<T> {
+export interface WholeOptions<T = WholeObject> {
   /**
    * Validates every object, and may transform it: any Standard Schema (zod, valibot, arktype, …) that validates synchronously.
    * Objects that it rejects are malformed records.
@@ -20,7 +20,7 @@ export interface WholeOptions<T> {
   readonly schema?: StandardSchemaV1<unknown, T>;
 }
 
-const names: OptionNames<WholeOptions<never>> = { schema: true };
+const names: OptionNames<WholeOptions> = { schema: true };
 
 /**
  * Each object as one record: documents, images, messages. An object larger than `maxLineBytes` of `files` (default 16 MiB) is
@@ -33,7 +33,11 @@ const names: OptionNames<WholeOptions<never>> = { schema: true };
  * const pages = files('s3://lake/pages/**' + '/*.html', { format: whole(), maxLineBytes: '64MiB' });
  * ```
  */
-export function whole<T = WholeObject>(options: WholeOptions<T> = {}): Reader<T> {
+export function whole<T>(
+  options: WholeOptions<T> & { readonly schema: StandardSchemaV1<unknown, T> },
+): Reader<T>;
+export function whole(options?: WholeOptions): Reader<WholeObject>;
+export function whole(options: WholeOptions<unknown> = {}): Reader<unknown> {
   checkOptions('whole', options, names);
   const reader: Reader<WholeObject> = {
     name: 'whole',

@@ -100,5 +100,7 @@ it('the record has the type of the schema; what is written has not', () => {
   expectTypeOf(lengthPrefixed({ bytes: 4, schema })).toExtend<Reader<{ readonly n: number }>>();
   expectTypeOf(whole({ schema })).toEqualTypeOf<Reader<{ readonly n: number }>>();
   expectTypeOf(whole()).toEqualTypeOf<Reader<WholeObject>>();
+  // @ts-expect-error Without a schema, records have no other type.
+  whole<{ readonly n: number }>();
   expectTypeOf(text()).toExtend<Reader<string>>();
 });
