@@ -1,5 +1,6 @@
 import { gunzipSync } from 'node:zlib';
 import * as rxjs from 'rxjs';
+import { z } from 'zod';
 import * as millrace from '../../src/index.js';
 import { createMemoryStore, createStores, listAll } from '../../src/entries/stores.js';
 import { examplesOf, runExample } from './program.js';
@@ -17,7 +18,7 @@ async function output(
   const code = examplesOf('docs/formats.md').find((each) => each.includes(`name: '${job}'`));
   if (code === undefined) throw new Error(`There is no job ${job}.`);
   const createJob = (options: millrace.JobOptions) => millrace.createJob({ ...options, stores });
-  await runExample(code, { ...rxjs, ...millrace, createJob });
+  await runExample(code, { ...rxjs, ...millrace, z, createJob });
   const [page] = await rxjs.lastValueFrom(listAll(lake, out).pipe(rxjs.toArray()));
   const bodies = await Promise.all((page ?? []).map(({ key }) => rxjs.lastValueFrom(lake.get(key))));
   return bodies.map(({ chunks, info }) => {
@@ -27,6 +28,13 @@ async function output(
 }
 
 describe('the examples of docs/formats.md', () => {
+  test('a schema', async () => {
+    const raw = 'WARN disk is full\n???\nINFO started\n';
+    expect(await output('log', { 'log/a.txt': raw }, 'entries/')).toEqual([
+      '{"level":"WARN","message":"disk is full"}\n{"level":"INFO","message":"started"}\n',
+    ]);
+  });
+
   test('CSV', async () => {
     const raw = 'sep=;\r\nitem;price\r\n"a ""b"", c";1,50\r\n\r\nd;2\r\n';
     expect(await output('orders', { 'orders/a.csv': raw }, 'prices/')).toEqual([
