@@ -8,7 +8,7 @@ import { ndjson } from '../../src/formats/ndjson.js';
 import { parquet } from '../../src/formats/parquet/index.js';
 import type { Reader } from '../../src/formats/reader.js';
 import { text } from '../../src/formats/text.js';
-import { whole } from '../../src/formats/whole.js';
+import { whole, type WholeObject } from '../../src/formats/whole.js';
 import type { FilesOptions } from '../../src/sources/files.js';
 import {
   avroSample,
@@ -28,31 +28,24 @@ import { everyCut, type Cutting, type Sample } from './everyCut.js';
 
 type Case = readonly [string, FilesOptions<unknown>['format'], fc.Arbitrary<Sample<unknown>>, Cutting?];
 
-/** Without the URI. */
-const contents: Reader<Uint8Array> = {
-  ...whole(),
+/** A reader with other records for each of its own. */
+const mapped = <A, B>(reader: Reader<A>, each: (record: A, on: (record: B) => void) => void): Reader<B> => ({
+  ...reader,
   decoder(start) {
-    const decoder = whole().decoder(start);
+    const decoder = reader.decoder(start);
     return {
       ...decoder,
       decode: (block, at, line, on, malformed) =>
-        decoder.decode(block, at, line, ({ content }) => on(content), malformed),
+        decoder.decode(block, at, line, (record) => each(record, on), malformed),
     };
   },
-};
+});
+
+/** Without the URI. */
+const contents = mapped<WholeObject, Uint8Array>(whole(), ({ content }, on) => on(content));
 
 /** Blocks are cut anywhere, so their bytes are compared. */
-const eachByte: Reader<number> = {
-  ...bytes(),
-  decoder(start) {
-    const decoder = bytes().decoder(start);
-    return {
-      ...decoder,
-      decode: (block, at, line, on, malformed) =>
-        decoder.decode(block, at, line, (piece) => piece.forEach(on), malformed),
-    };
-  },
-};
+const eachByte = mapped<Uint8Array, number>(bytes(), (piece, on) => piece.forEach((byte) => on(byte)));
 
 /** A new format is a line. */
 const formats: readonly Case[] = [

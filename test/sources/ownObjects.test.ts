@@ -1,7 +1,7 @@
 import { NEVER, tap } from 'rxjs';
 import { createJob, files, fileSink, records, silentLogger, text } from '../../src/index.js';
 import { createFs } from '../../src/fs/promises/createFs.js';
-import { createStores, decorate } from '../../src/entries/stores.js';
+import { createStores, decorate, type Stores } from '../../src/entries/stores.js';
 import { InvalidOption } from '../../src/config/units.js';
 import { formatUid } from '../../src/path/uids.js';
 import { ownObject } from '../../src/sources/ownObjects.js';
@@ -9,18 +9,21 @@ import { createMemoryStore } from '../../src/store/memory/index.js';
 
 const dir = 'memory://lake/checkpoints';
 
-/** Aborts a job at its third record, of two: its source is not refused then, and could go on forever. */
-async function outcome(uri: string, options: object = {}, out = 'memory://other/out'): Promise<unknown> {
-  const stores = createStores();
-  const fs = createFs({ stores });
-  await fs.writeFile('memory://lake/raw/a.txt', '1\n2\n');
-  const job = createJob({
+const ownJob = (stores: Stores) =>
+  createJob({
     name: 'own',
     stores,
     checkpoints: { dir, interval: '100ms' },
     restart: 'none',
     logger: silentLogger,
   });
+
+/** Aborts a job at its third record, of two: its source is not refused then, and could go on forever. */
+async function outcome(uri: string, options: object = {}, out = 'memory://other/out'): Promise<unknown> {
+  const stores = createStores();
+  const fs = createFs({ stores });
+  await fs.writeFile('memory://lake/raw/a.txt', '1\n2\n');
+  const job = ownJob(stores);
   const source = files(uri, { format: text(), ...options });
   const abort = new AbortController();
   let count = 0;
@@ -71,13 +74,7 @@ test('a bounded source that starts again refuses files that its job has publishe
   });
   for (const key of ['raw/a.txt', 'raw/z.txt']) lake.put(key, Buffer.from('1\n')).subscribe();
   const life = async (): Promise<unknown> => {
-    const job = createJob({
-      name: 'own',
-      stores,
-      checkpoints: { dir, interval: '100ms' },
-      restart: 'none',
-      logger: silentLogger,
-    });
+    const job = ownJob(stores);
     const published = new AbortController();
     job.events$.subscribe(({ type }) => {
       if (type === 'committed') published.abort();

@@ -99,9 +99,9 @@ const stranger = (size: number): Buffer => content(size, 7);
 
 /** What a store is like. */
 interface Place {
-  /** The bytes of a part. Writes of `Step`s grow with it. Default {@link part}. */
+  /** The bytes of a part. Writes of `Step`s grow with it. */
   readonly partSize: number;
-  /** Whether Complete may leave parts out; otherwise nothing is persisted. Default `true`. */
+  /** Whether Complete may leave parts out; otherwise nothing is persisted. */
   readonly subset: boolean;
 }
 
@@ -124,7 +124,7 @@ export class Model {
   readonly #pending: Pending[] = [];
   readonly #zombies: RecoverableFile[] = [];
 
-  constructor(store: ObjectStore, place: Place = { partSize: part, subset: true }) {
+  constructor(store: ObjectStore, place: Place) {
     this.#store = store;
     this.#place = place;
     this.#failingStore = decorate(store, (_, run) => {

@@ -1,10 +1,9 @@
 import { concatMap, lastValueFrom, map, NEVER } from 'rxjs';
-import fc from 'fast-check';
 import { createMemoryStore, decorate, type ObjectStore } from 'millrace/stores';
 import { crashAt } from '#src/store/decorators/faults.js';
 import { InFlight } from '../../store/inFlight.js';
 import { effort } from '../../support/effort.js';
-import { failingAt, Model, name, program, recovered, step, type Durable } from './model.js';
+import { failingAt, name, program, recovered, type Durable } from './model.js';
 import {
   codeOf,
   content,
@@ -27,9 +26,9 @@ const cases = Array.from({ length: 30 }, (_, i) => i + 1).flatMap((n) =>
 );
 
 describe.each([
-  ['in memory', inMemory, cases, effort(30, 1000)],
-  ['over a gateway', overGateway, cases.filter((_, i) => i % effort(5, 1) === 0), effort(5, 200)],
-] as const)('%s, a file is what its last durable checkpoint says', (_, start, cases, runs) => {
+  ['in memory', inMemory, cases],
+  ['over a gateway', overGateway, cases.filter((_, i) => i % effort(5, 1) === 0)],
+] as const)('%s, a file is what its last durable checkpoint says', (_, start, cases) => {
   let place: Place;
   beforeAll(async () => {
     place = await start();
@@ -72,16 +71,6 @@ describe.each([
       expect(await objectsIn(store)).toEqual(expected);
     }
   });
-
-  test('in any order of writes, checkpoints, crashes, recoveries and failing requests; or what was lost or replaced is reported', () =>
-    fc.assert(
-      fc.asyncProperty(fc.array(step, { maxLength: 20 }), async (steps) => {
-        const model = new Model(place.open());
-        for (const each of steps) await model.run(each);
-        await model.end();
-      }),
-      { numRuns: runs },
-    ));
 });
 
 describe('a commit', () => {

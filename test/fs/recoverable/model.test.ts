@@ -1,0 +1,55 @@
+/** Callers of a recoverable writer in any order of steps, on stores in memory, over HTTP, and on a real server where there is one. */
+import fc from 'fast-check';
+import type { ObjectStore } from 'millrace/stores';
+import { effort } from '../../support/effort.js';
+import { backends, type Backend } from '../backends.js';
+import { Model, step } from './model.js';
+import { inMemory, overGateway, part } from './support.js';
+
+/** Opens empty stores. */
+interface Stores {
+  open(): ObjectStore | Promise<ObjectStore>;
+  close(): Promise<void>;
+}
+
+/** A bucket for each store. */
+const buckets = (open: () => Promise<Backend>) => (): Promise<Stores> => {
+  const opened: Backend[] = [];
+  return Promise.resolve({
+    open: async () => {
+      const backend = await open();
+      opened.push(backend);
+      return backend.store;
+    },
+    close: async () => {
+      for (const backend of opened) await backend.close();
+    },
+  });
+};
+
+const small = { partSize: part, subset: true };
+/** Ceph cannot leave parts out. */
+const large = { partSize: 5 * 2 ** 20, subset: false };
+const real = backends.filter(([name]) => name === 'Ceph');
+
+describe.each([
+  ['in memory', inMemory, small, effort(30, 1000)] as const,
+  ['over a gateway', overGateway, small, effort(5, 200)] as const,
+  ...real.map(([name, open]) => [`on ${name}`, buckets(open), large, effort(3, 10)] as const),
+])('%s', (_, start, place, numRuns) => {
+  let stores: Stores;
+  beforeAll(async () => {
+    stores = await start();
+  });
+  afterAll(() => stores.close());
+
+  test('a file is what its last durable checkpoint says, in any order of writes, checkpoints, crashes, recoveries and failing requests; or what was lost or replaced is reported', () =>
+    fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 20 }), async (steps) => {
+        const model = new Model(await stores.open(), place);
+        for (const each of steps) await model.run(each);
+        await model.end();
+      }),
+      { numRuns },
+    ));
+});
