@@ -164,7 +164,7 @@ class Opened implements OpenedObject {
             for (const chunk of chunks) out.enqueue(chunk);
             if (chunks.length > 0) return;
           } catch (error) {
-            // Nobody cancels a stream that has failed.
+            // A stream that has failed is not cancelled.
             await close();
             throw error;
           }

@@ -1,7 +1,7 @@
 import type { Json } from '../flow/index.js';
 
 /** A position, and the checkpoint that has it. */
-export interface CheckpointedPosition {
+interface CheckpointedPosition {
   readonly checkpoint: number;
   readonly position: Json;
 }

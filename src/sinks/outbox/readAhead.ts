@@ -17,8 +17,8 @@ export class ReadAhead<A> {
   ) {}
 
   /**
-   * The batch whose turn it is. Each call of the returned function gives records that nobody had before, as the user may have changed
-   * those. Errors: those of `decode`, if the batch was not decoded ahead.
+   * Returns a function that returns the records of the batch whose turn it is: a new copy at each call, since the caller may change
+   * them. Errors: those of `decode`, if the batch was not decoded ahead.
    */
   take(index: number): () => A[] {
     const fresh = (): A[] => this.decode(this.batches[index] as StoredBatch);
