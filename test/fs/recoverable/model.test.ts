@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import type { ObjectStore } from 'millrace/stores';
 import { effort } from '../../support/effort.js';
 import { backends, type Backend } from '../backends.js';
-import { Model, step } from './model.js';
+import { Model, step, type Step } from './model.js';
 import { inMemory, overGateway, part } from './support.js';
 
 /** Opens empty stores. */
@@ -32,6 +32,29 @@ const small = { partSize: part, subset: true };
 const large = { partSize: 5 * 2 ** 20, subset: false };
 const real = backends.filter(([name]) => name === 'Ceph');
 
+const write: Step = { do: 'write', size: 2 * part + 3 };
+const lost = (after: number, when: 'before' | 'after'): Step => ({ do: 'fails', after, when });
+
+/** What every store is to be asked, however few histories are drawn for it. */
+const histories: readonly (readonly Step[])[] = [
+  [write, { do: 'close' }, { do: 'commit' }, { do: 'foreign' }, { do: 'commit' }, { do: 'cleanup' }],
+  [write, { do: 'close' }, { do: 'removed' }, { do: 'commit' }],
+  [
+    write,
+    { do: 'persist' },
+    write,
+    { do: 'crash' },
+    { do: 'zombie' },
+    write,
+    { do: 'close' },
+    { do: 'commit' },
+  ],
+  [write, { do: 'close' }, lost(0, 'before'), { do: 'commit' }],
+  // Complete has an effect, and no answer.
+  [write, { do: 'close' }, lost(0, 'after'), { do: 'commit' }],
+  [lost(1, 'after'), write, write, { do: 'close' }, { do: 'commit' }],
+];
+
 describe.each([
   ['in memory', inMemory, small, effort(30, 1000)] as const,
   ['over a gateway', overGateway, small, effort(5, 200)] as const,
@@ -50,6 +73,6 @@ describe.each([
         for (const each of steps) await model.run(each);
         await model.end();
       }),
-      { numRuns },
+      { examples: histories.map((steps) => [[...steps]]), numRuns: histories.length + numRuns },
     ));
 });
